@@ -40,8 +40,14 @@ from hashpact.lookup.columns import (
 _NEVER: Final = int(np.iinfo(np.int64).max)
 """The index of a statement that there is not, and the limit of a key all of whose statements stand."""
 
-_AT_ONCE: Final = 256
-"""Entries that are read from the ledger while other checks wait."""
+_AT_ONCE: Final = 32
+"""Entries that are read from the ledger while other checks wait: 0.5 ms."""
+
+_HITS: Final = 1024
+"""Hits that are judged while other checks wait: 0.1 ms."""
+
+_SOON: Final = 0.0005
+"""Seconds that a short check waits for that: to hand it to another thread would take as long."""
 
 _PIECE: Final = 8
 """Matches that are made before it is asked again whether they are wanted: about 40 us."""
@@ -92,29 +98,20 @@ class EntryCatalog:
         near = NearHits.of(found)
         if near.entry.max(initial=0) >= len(self._columns):
             near = near.where(near.entry < self._ledger.head().size)
-        absent = np.zeros(len(near.entry), bool)
-        judged = None
-        while judged is None:
-            if not wanted():
-                raise CancelledError
-            with self._lock:
-                self._columns.hold(int(near.entry.max(initial=0)))
-                unknown = self._unknown(near.entry) & ~absent
-                if unknown.any():
-                    absent |= np.isin(near.entry, self._learn_some(near.entry[unknown]))
-                else:
-                    kept = near.where(self._kept(near, narrow))
-                    judged = kept, self._said(kept.entry)
-        kept, said = judged
+        judged = [self._judged(some, narrow, wanted) for some in near.pieces(_HITS)]
+        kept = NearHits.joined([some for some, _ in judged])
         chosen, counts = kept.nearest(len(found), limit)
-        facts = self._facts_of(*(column[chosen].tolist() for column in said))
-        return list(_matches(kept.where(chosen), facts, found, wanted)), counts
+        said = (
+            np.concatenate(column)[chosen].tolist()
+            for column in zip(*(one for _, one in judged), strict=True)
+        )
+        return list(_matches(kept.where(chosen), self._facts_of(*said), found, wanted)), counts
 
     def nearest_at_once(
         self, found: Sequence[tuple[FingerprintType, Hits]], narrow: Filter, limit: int
     ) -> tuple[list[Match], list[int]] | None:
         """As `nearest`, or None if an entry is to be read, or another thread is at work."""
-        if sum(len(hits) for _, hits in found) > FEW or not self._lock.acquire(blocking=False):
+        if sum(len(hits) for _, hits in found) > FEW or not self._lock.acquire(timeout=_SOON):
             return None
         try:
             near = places(found)
@@ -122,11 +119,6 @@ class EntryCatalog:
             return self._nearest_of_few(near, found, narrow, limit) if known else None
         finally:
             self._lock.release()
-
-    def _learn_some(self, entries: Numbers) -> list[int]:
-        """Read a few of the entries; those that there are not."""
-        with self._ledger.snapshot() as view:
-            return [one for one in np.unique(entries)[:_AT_ONCE].tolist() if not self._learn(view, one)]
 
     def forget(self, entry: int) -> None:
         """A statement has changed the entry, or the opinions on it."""
@@ -192,6 +184,26 @@ class EntryCatalog:
         counted = self._columns.counted[entries]
         unknown: Mask = (self._columns.terms[entries] == 0) | (counted != 0) & (counted != self._counting)
         return unknown
+
+    def _judged(
+        self, near: NearHits, narrow: Filter, wanted: Callable[[], bool]
+    ) -> tuple[NearHits, tuple[NDArray[Any], ...]]:
+        """Those of some hits that are kept, and what is said of their entries, as of one moment."""
+        absent = np.zeros(len(near.entry), bool)
+        while wanted():
+            with self._lock:
+                self._columns.hold(int(near.entry.max(initial=0)))
+                unknown = self._unknown(near.entry) & ~absent
+                if not unknown.any():
+                    kept = near.where(self._kept(near, narrow))
+                    return kept, self._columns.said(kept.entry)
+                absent |= np.isin(near.entry, self._learn_some(near.entry[unknown]))
+        raise CancelledError
+
+    def _learn_some(self, entries: Numbers) -> list[int]:
+        """Read a few of the entries; those that there are not."""
+        with self._ledger.snapshot() as view:
+            return [one for one in np.unique(entries)[:_AT_ONCE].tolist() if not self._learn(view, one)]
 
     def _kept(self, near: NearHits, narrow: Filter) -> Mask:
         """Which hits are of entries that stand and that the filter keeps."""
@@ -305,12 +317,6 @@ class EntryCatalog:
             int(columns.shared_at[entry]),
             bool(columns.disowned[entry]),
         )
-
-    def _said(self, entries: Numbers) -> tuple[NDArray[Any], ...]:
-        """What makes up the `EntryFacts` of entries, as they are now, as arrays."""
-        columns = self._columns
-        said = (columns.terms, columns.endorsed, columns.disputed, columns.shared_at, columns.disowned)
-        return tuple(column[entries] for column in said)
 
     def _facts_of(self, terms: list[int], *said: list[Any]) -> Iterator[EntryFacts]:
         """The facts of entries; their terms never change."""

@@ -107,6 +107,11 @@ class EntryColumns:
     def __len__(self) -> int:
         return len(self.terms)
 
+    def said(self, entries: Numbers) -> tuple[NDArray[Any], ...]:
+        """What makes up the `EntryFacts` of entries, as they are now; of each the number of its terms."""
+        columns = (self.terms, self.endorsed, self.disputed, self.shared_at, self.disowned)
+        return tuple(column[entries] for column in columns)
+
     def hold(self, entry: int) -> None:
         """Make room for the entries up to this one."""
         if entry < len(self):
@@ -147,7 +152,18 @@ class NearHits:
             np.concatenate(far),
         )
 
-    def where(self, kept: Mask | Numbers) -> Self:
+    @classmethod
+    def joined(cls, some: Sequence[Self]) -> Self:
+        """Several, at least one, after each other."""
+        each = ((one.entry, one.query, one.type, one.place, one.remoteness) for one in some)
+        return cls(*map(np.concatenate, zip(*each, strict=True)))
+
+    def pieces(self, size: int) -> list[Self]:
+        """The hits, so many at a time: at least one piece."""
+        starts = range(0, max(1, len(self.entry)), size)
+        return [self.where(slice(start, start + size)) for start in starts]
+
+    def where(self, kept: Mask | Numbers | slice) -> Self:
         """Some of the hits, in the same order or another."""
         entry, query, type_, place = (one[kept] for one in (self.entry, self.query, self.type, self.place))
         return type(self)(entry, query, type_, place, self.remoteness[kept])
