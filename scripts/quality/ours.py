@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hashpact import Fingerprint, Fingerprinted, fingerprints_of, fingerprints_of_text
-from hashpact.domain.checks import Answer, Match, Query, Transform
+from hashpact.domain.checks import Answer, Hit, Match, Query, Transform
 from hashpact.domain.fingerprints import MD5, PARTS, SHA256, TYPES, FingerprintType, PrivatePart
 from hashpact.domain.matching.agreement import doubted
 from hashpact.domain.matching.views import DERIVED
@@ -77,7 +77,7 @@ def asked(content: bytes | str, *, parts: bool = False) -> tuple[Query, ...]:
     found = tuple(query for query in made.queries if query.fingerprint.type not in (SHA256, MD5))
     if parts and not isinstance(content, str):
         with suppress(HashpactError):
-            return (*found, *map(Query, pictured(content).queries))
+            return (*found, *(Query(each, PARTS.ceiling) for each in pictured(content).queries))
     return found
 
 
@@ -120,7 +120,7 @@ class Clearinghouse:
                 place = self._numbers[hit.item], kind.name
                 if place in best and not nearer(kind, hit.score, best[place][0]):
                     continue
-                if hits.places is None or self._agrees(hit.item, hits.places[rank], content, query):
+                if hits.places is None or self._agrees(hit, hits.places[rank], content, query):
                     best[place] = hit.score, asked_as
         matches = (
             Match(
@@ -146,13 +146,14 @@ class Clearinghouse:
             for match in doubted(graded.matches, queries, apart)
         ]
 
-    def _agrees(self, item: int, place: Sequence[float], content: bytes | str, query: Query) -> bool:
+    def _agrees(self, hit: Hit, place: Sequence[float], content: bytes | str, query: Query) -> bool:
         """Whether the pixels of the upload, or of its mirror image, agree with the entry's keypoints."""
         assert isinstance(content, bytes)  # noqa: S101 - of a text there are no parts
         picture = pictured(content)
-        private = PrivatePart(self._parts[item], bytes(32)).text()
+        private = PrivatePart(self._parts[hit.item], bytes(32)).text()
         mirrored = query.fingerprint == picture.queries[1]
-        return picture.agreement((private,), Transform(*place), mirrored=mirrored).confirmed
+        seen = picture.agreement((private,), Transform(*place), mirrored=mirrored)
+        return seen.confirms(hit.score)
 
 
 def is_sure(strength: str) -> bool:

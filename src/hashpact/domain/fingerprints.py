@@ -142,7 +142,7 @@ PARTS: Final = FingerprintType(
     38,
     Measure.POINTS,
     8,
-    6,
+    5,
     count=(8, 300),
     least_shared=32,
     most_shared=128,

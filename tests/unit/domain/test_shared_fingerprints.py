@@ -67,7 +67,7 @@ def test_the_table_of_types_is_the_one_of_the_design() -> None:
     assert table == {
         ("pdq/1", 32, 31, 31, (112, 144), 50),
         ("phash/1", 8, 6, 10, (16, 48), None),
-        ("parts/1", 38, 8, 6, None, None),
+        ("parts/1", 38, 8, 5, None, None),
         ("minhash/1", 512, 0.6, 0.4, None, None),
         ("winnow/1", 4, 0.5, 0.3, None, None),
         ("folded/1", 32, 0, 0, None, None),
@@ -168,7 +168,7 @@ def test_a_type_that_is_not_known_names_those_that_are() -> None:
     [
         (PDQ, [0, 1, 31, 31.0], [-1, 32, 30.5, math.nan, math.inf, -math.inf]),
         (PHASH, [0, 10], [11, -1, 0.5]),
-        (PARTS, [6, 8, 300], [5, 0, 301, 8.5, math.nan, math.inf]),
+        (PARTS, [5, 8, 300], [4, 0, 301, 8.5, math.nan, math.inf]),
         (MINHASH, [0.4, 0.6, 1], [0.39, 1.01, 0, 31, math.nan, math.inf]),
         (WINNOW, [0.3, 0.5, 1], [0.29, 1.01, 0, 31, math.nan, math.inf]),
         (SHA256, [0], [1, -1, 0.5, math.nan]),

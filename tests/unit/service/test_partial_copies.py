@@ -64,7 +64,7 @@ def test_a_partial_copy_is_found_with_its_place(world: World, ledger: MemoryLedg
     assert found.transform is not None
     assert found.transform.scale == pytest.approx(0.5, rel=0.02)
     assert (found.transform.x, found.transform.y) == pytest.approx((0.25, 0.25 * 0.75), abs=0.01)
-    assert agreement(original, queries[1].fingerprint, copy, found.transform).confirmed
+    assert agreement(original, queries[1].fingerprint, copy, found.transform).confirms(found.score)
     # A check that asks for more keypoints than agree finds nothing.
     more = Query(queries[1].fingerprint, min(found.score + 1, 300))
     assert not checker.check(Check((more,))).matches

@@ -52,7 +52,7 @@ def test_a_match_comes_back_with_its_transform(points: int, transform: Transform
         (301, {}, "queries[0].fingerprint.value"),
         (9, {"max_distance": 9}, "queries[0].max_distance"),
         (9, {"min_similarity": 0.6}, "queries[0].min_similarity"),
-        (9, {"min_points": 5}, "threshold"),
+        (9, {"min_points": 4}, "threshold"),
         (9, {"min_points": 301}, "threshold"),
     ],
 )

@@ -115,16 +115,18 @@ class _Looking:
         found = [*made.queries]
         if self.parts:
             partial = PartialCheck(name_of(content), content, made.kind)
-            found += map(Query, partial.queries)
+            found += partial.queries
             self.waiting.append((partial, len(found)))
         return [self._within(each) for each in found]
 
-    def agreements(self, client: Client, result: CheckResult) -> dict[int, float]:
-        """What the pixels say of the matches of the next file that was read."""
+    def compared(self, client: Client, result: CheckResult) -> tuple[CheckResult, dict[int, float]]:
+        """The next file that was read with the matches that its pixels leave, and what they say of these."""
         if not self.parts:
-            return {}
+            return result, {}
         partial, queries = self.waiting.popleft()
-        return partial.agreements(client, result.matches, queries - 1)
+        found = partial.compared(client, result.matches, queries - 1)
+        answer = replace(result.answer, matches=tuple(found.matches))
+        return replace(result, answer=answer), found.agreed
 
     def forget(self, result: CheckResult) -> None:
         """The next file was not checked: its partial check is not needed, if it was read."""
@@ -247,7 +249,8 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
     line counts the files; --json shows every file. A file that cannot be read does not stop the others.
 
     A match of parts/1 is a possible partial copy: so many points agree. Then the removed picture's keypoints
-    are read, and compared at the pixels: with an agreement under one half, it is another picture.
+    are read, and compared at the pixels: a copy has an agreement of at least 1 - points/16, and at least 0.4.
+    With fewer than 8 points, nothing else is shown.
 
     With --ocr, the text in a picture is looked for too, as submit --ocr has shared it: screenshots of one
     layout differ in little else.
@@ -282,9 +285,9 @@ def check(  # noqa: PLR0913, PLR0917 - an argument for each option
                 work.failed(name, result.error)
                 continue
             show_warnings(name, result.made)
-            work.count(result)
             accountable.prove(client, result)
-            agreed = looking.agreements(client, result)
+            result, agreed = looking.compared(client, result)  # noqa: PLW2901 - with fewer matches
+            work.count(result)
             if as_json:
                 emit_result(name, result, agreed)
             else:

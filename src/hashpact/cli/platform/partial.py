@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from hashpact.cli.output import complain
-from hashpact.domain.checks import Match
+from hashpact.domain.checks import Match, Query
 from hashpact.domain.fingerprints import PARTS, Fingerprint, Measure
 from hashpact.errors import HashpactError, InvalidInputError
 from hashpact.fingerprint.content import Fingerprinted
@@ -17,6 +17,7 @@ from hashpact.fingerprint.sniff import Kind
 from hashpact.fingerprint.source import Content, opened
 
 if TYPE_CHECKING:
+    from hashpact.fingerprint.parts.perspective import Agreement
     from hashpact.fingerprint.parts.pictured import Pictured
     from hashpact.member.clients import Client
 
@@ -43,10 +44,23 @@ def with_parts(found: Fingerprinted, content: Content) -> Fingerprinted:
     return replace(found, fingerprints=(*first, made, *found.fingerprints[len(first) :]))
 
 
+@dataclass(slots=True)
+class Compared:
+    """The matches that are left once those by parts are compared at the pixels.
+
+    ``agreed`` has the share of its keypoints that an entry has there, by entry: none of one whose private
+    parts cannot be read, or of which too little is visible.
+    """
+
+    matches: list[Match] = field(default_factory=list)
+    agreed: dict[int, float] = field(default_factory=dict)
+
+
 class PartialCheck:
     """The queries of one file by its parts, and what its pixels say of the matches.
 
     ``queries`` is empty for what is no picture, and for one that has too few keypoints, which is reported.
+    They ask for as few points as a check may, because the pixels decide.
     """
 
     def __init__(self, name: str, content: Content, kind: Kind) -> None:
@@ -59,26 +73,32 @@ class PartialCheck:
                 self._pictured = pictured(content)
             except InvalidInputError as error:
                 complain(f"{name!r}: {error.message}")
-        self.queries: tuple[Fingerprint, ...] = () if self._pictured is None else self._pictured.queries
+        made: tuple[Fingerprint, ...] = () if self._pictured is None else self._pictured.queries
+        self.queries = tuple(Query(each, PARTS.ceiling) for each in made)
 
-    def agreements(self, client: Client, matches: Sequence[Match], mirrored: int) -> dict[int, float]:
-        """The share of its keypoints that each entry which matches by parts has at the pixels, by entry.
+    def compared(self, client: Client, matches: Sequence[Match], mirrored: int) -> Compared:
+        """The matches without those by fewer points than by default that the pixels do not confirm.
 
-        ``mirrored`` is the number of the query that is of the mirror image. An entry is left out if its
-        private parts cannot be read, which is reported, or if too little of it is visible.
+        ``mirrored`` is the number of the query that is of the mirror image. Private parts that cannot be read
+        are reported.
         """
-        found: dict[int, float] = {}
+        found = Compared()
         for match in matches:
             if self._pictured is None or match.transform is None:
+                found.matches.append(match)
                 continue
-            try:
-                private = client.entry(match.entry).private
-            except HashpactError as error:
-                complain(
-                    f"{self._name!r}: entry {match.entry} is not compared at the pixels: {error.message}"
-                )
-                continue
-            seen = self._pictured.agreement(private, match.transform, mirrored=match.query == mirrored)
-            if seen.share is not None:
-                found[match.entry] = seen.share
+            seen = self._seen(self._pictured, client, match, mirrored=match.query == mirrored)
+            if match.score >= PARTS.default or seen.confirms(match.score):
+                found.matches.append(match)
+                if seen.share is not None:
+                    found.agreed[match.entry] = seen.share
         return found
+
+    def _seen(self, pictured: Pictured, client: Client, match: Match, *, mirrored: bool) -> Agreement:
+        assert match.transform is not None  # noqa: S101 - it is one by parts
+        private: Iterable[bytes] = ()
+        try:
+            private = client.entry(match.entry).private
+        except HashpactError as error:
+            complain(f"{self._name!r}: entry {match.entry} is not compared at the pixels: {error.message}")
+        return pictured.agreement(private, match.transform, mirrored=mirrored)

@@ -25,12 +25,15 @@ from hashpact.fingerprint.parts.keypoints import (
     working_of,
 )
 
-AGREEING: Final = 0.5
-"""The least share of visible keypoints that a copy has where the transform says; see `Agreement`."""
-
+_AGREEING: Final = 0.4
+"""The least share of visible keypoints that a copy has in place: letters may cover the others."""
+_POINTS: Final = 16
+"""Points of a match that count as much as the agreement of all visible keypoints."""
+_SURE: Final = 0.75
+"""The share with which a similarity fits so well that no homography is looked for."""
 _NEAR: Final = 64
 """The most bits in which a descriptor of a copy differs, where it is recomputed."""
-_FEWEST: Final = 20
+_FEWEST: Final = 10
 """Keypoints that must be visible for a share of them to say anything: fewer may be of one edge."""
 _PAIRS: Final = 8
 """Keypoints that a homography must fit, which four define."""
@@ -50,16 +53,20 @@ Homography = NDArray[np.float64]
 class Agreement:
     """How many keypoints of an entry fall into the upload, and the share of them that it has there.
 
-    ``share`` is None if fewer than 20 are visible.
+    ``share`` is what agrees beyond chance (Cohen's kappa): 1 if all do, 0 if they agree at each other's
+    places as often as at their own. So smooth pictures and patterns gain nothing by having one keypoint
+    everywhere. It is None if fewer than 10 are visible.
     """
 
     visible: int
     share: float | None
 
-    @property
-    def confirmed(self) -> bool:
-        """Whether at least half of the keypoints agree."""
-        return self.share is not None and self.share >= AGREEING
+    def confirms(self, points: float) -> bool:
+        """Whether a match by so many points is one of a copy: the fewer they are, the more must agree.
+
+        The share and a sixteenth for each point are at least 1 together, and the share is at least 0.4.
+        """
+        return self.share is not None and self.share >= max(_AGREEING, 1 - points / _POINTS)
 
 
 def agreement(
@@ -67,9 +74,9 @@ def agreement(
 ) -> Agreement:
     """What the upload ``grey`` has at the places where ``place`` puts the keypoints of ``entry``.
 
-    A descriptor is computed at each place, and agrees if it differs in at most 64 of 256 bits. If too few do,
-    the upload may show the entry's picture in perspective: then the places are those of the homography that
-    fits the keypoints of ``query`` which are near to where they should be.
+    A descriptor is computed at each place, and agrees if it differs in at most 64 of 256 bits. If under three
+    quarters do, the upload may show the entry's picture in perspective: if more agree there, the places are
+    those of the homography that fits the keypoints of ``query`` which are near to where they should be.
 
     ``query`` is that of `parts_to_check` which found the entry, and ``mirrored`` whether it is the one of the
     mirror image. Raises ConfigError if OpenCV is not installed.
@@ -87,7 +94,7 @@ def agreement(
         ]
     )
     seen = _seen(working, units, similar)
-    if seen.confirmed:
+    if (seen.share or 0) >= _SURE:
         return seen
     fitted = _fitted(units, np.frombuffer(query.value, UNIT), similar, working.shape)
     return (
@@ -101,8 +108,15 @@ def _seen(working: NDArray[np.uint8], units: NDArray[np.void], by: Homography) -
     kept, descriptors = described(working, np.column_stack([points[inside], np.flatnonzero(inside)]))
     if len(kept) < _FEWEST:
         return Agreement(len(kept), None)
-    apart = np.bitwise_count(descriptors ^ units["descriptor"][kept[:, 5].astype(int)]).sum(axis=1)
-    return Agreement(len(kept), float((apart <= _NEAR).mean()))
+    apart = descriptors[:, None] ^ units["descriptor"][kept[:, 5].astype(int)]
+    return Agreement(len(kept), _beyond_chance(np.bitwise_count(apart).sum(axis=2) <= _NEAR))
+
+
+def _beyond_chance(alike: NDArray[np.bool_]) -> float:
+    """The share of the diagonal that is set beyond what is set beside it (Cohen, 1960), at least 0."""
+    right, count = int(alike.trace()), len(alike)
+    chance = (int(alike.sum()) - right) / (count * (count - 1))
+    return max((right / count - chance) / (1 - chance), 0.0) if chance < 1 else 0.0
 
 
 def _fitted(

@@ -18,12 +18,13 @@ from hashpact.domain.checks import Transform
 from hashpact.domain.fingerprints import PARTS, Fingerprint, PrivatePart
 from hashpact.errors import InvalidInputError, UnusableFingerprintError
 from hashpact.fingerprint.parts import keypoints as recipe
+from hashpact.fingerprint.parts import perspective
 from hashpact.fingerprint.parts.keypoints import parts, parts_to_check
-from hashpact.fingerprint.parts.perspective import agreement
+from hashpact.fingerprint.parts.perspective import Agreement, agreement
 from hashpact.fingerprint.parts.pictured import parts_of
 from hashpact.fingerprint.parts.tones import photographed, tones_share
 
-ENOUGH = int(PARTS.default)
+ENOUGH, FEWEST, MANY = int(PARTS.default), int(PARTS.ceiling), PARTS.count[1]
 IMAGES = Path(__file__).parents[3] / "vectors"
 VECTORS: dict[str, str] = json.loads((IMAGES / "fingerprints.json").read_text())["parts"]
 CONFORMANT = 16
@@ -67,12 +68,12 @@ def test_a_copy_has_the_parts_where_the_transform_puts_them(
     assert found.points >= ENOUGH + 4
     assert exact(mirrored.value, entry.value).points < ENOUGH
     seen = agreement(entry, asked, copy, transform(found))
-    assert seen.confirmed
+    assert seen.confirms(FEWEST)
     assert seen.share is not None
     assert seen.share > 0.9
     # At any other place the pixels are others.
     elsewhere = Transform(found.by.real, 0.0, found.to.real + 0.1, found.to.imag)
-    assert not agreement(entry, asked, copy, elsewhere).confirmed
+    assert not agreement(entry, asked, copy, elsewhere).confirms(MANY)
 
 
 def test_the_transform_says_where_a_crop_lies(original: Image.Image, entry: Fingerprint) -> None:
@@ -92,8 +93,8 @@ def test_a_mirrored_copy_is_found_by_the_second_query(original: Image.Image, ent
     assert exact(asked.value, entry.value).points < ENOUGH
     found = exact(mirrored.value, entry.value)
     assert found.points >= 2 * ENOUGH
-    assert agreement(entry, mirrored, copy, transform(found), mirrored=True).confirmed
-    assert not agreement(entry, mirrored, copy, transform(found)).confirmed
+    assert agreement(entry, mirrored, copy, transform(found), mirrored=True).confirms(FEWEST)
+    assert not agreement(entry, mirrored, copy, transform(found)).confirms(MANY)
 
 
 def test_another_picture_has_no_such_place(original: Image.Image) -> None:
@@ -201,7 +202,7 @@ def test_a_picture_in_perspective_agrees_at_the_places_of_a_homography(
     assert seen.share > 0.9
     # Without the keypoints of the upload only the similarity is left, which fits at few places.
     other, _ = parts_to_check(picture(77))
-    assert not agreement(entry, other, copy, place).confirmed
+    assert not agreement(entry, other, copy, place).confirms(MANY)
 
 
 def test_a_smooth_picture_has_too_few_keypoints() -> None:
@@ -233,7 +234,43 @@ def test_a_check_may_have_more_than_an_entry(original: Image.Image, entry: Finge
 
 def test_agreement_says_nothing_about_what_lies_outside(original: Image.Image, entry: Fingerprint) -> None:
     seen = agreement(entry, parts_to_check(original)[0], original, Transform(1.0, 0.0, 3.0, 3.0))
-    assert (seen.visible, seen.share, seen.confirmed) == (0, None, False)
+    assert (seen.visible, seen.share, seen.confirms(MANY)) == (0, None, False)
+
+
+@pytest.mark.parametrize(
+    ("points", "least"), [(5, 11 / 16), (6, 10 / 16), (8, 0.5), (9, 7 / 16), (10, 0.4), (300, 0.4)]
+)
+def test_the_fewer_points_a_match_has_the_more_must_agree_at_the_pixels(points: int, least: float) -> None:
+    assert Agreement(10, least).confirms(points)
+    assert not Agreement(128, least - 0.001).confirms(points)
+    assert not Agreement(9, None).confirms(points)
+
+
+def test_a_corner_that_shows_few_keypoints_is_confirmed_by_nearly_all_of_them(
+    original: Image.Image, entry: Fingerprint
+) -> None:
+    copy = stored(original.crop((480, 0, 800, 240)))
+    asked, _ = parts_to_check(copy)
+
+    found = exact(asked.value, entry.value)
+    assert FEWEST <= found.points < ENOUGH
+    seen = agreement(entry, asked, copy, transform(found))
+    assert 10 <= seen.visible < 20
+    assert seen.confirms(found.points)
+
+
+def test_what_agrees_everywhere_says_nothing() -> None:
+    """Of smooth pictures and patterns many keypoints are alike: these agree at each other's places, too."""
+    alike = np.eye(20, dtype=bool)
+    assert perspective._beyond_chance(alike) == 1
+    alike[3, 3] = False
+    assert perspective._beyond_chance(alike) == pytest.approx(0.95)
+    alike |= np.arange(20) % 2 == 0
+    assert perspective._beyond_chance(alike) == pytest.approx(0.9)
+    alike[:] = np.arange(20) % 2 == 0
+    assert perspective._beyond_chance(alike) == 0
+    assert perspective._beyond_chance(~np.eye(20, dtype=bool)) == 0
+    assert perspective._beyond_chance(np.ones((20, 20), bool)) == 0
 
 
 @pytest.mark.parametrize("bad", [-1.0, 17.0, 1e300, float("nan"), float("inf")])
