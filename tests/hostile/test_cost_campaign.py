@@ -11,6 +11,7 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,6 +69,15 @@ def channel(profile: Profile) -> grpc.Channel:
     return grpc.secure_channel(f"{profile.endpoint.host}:{profile.endpoint.port}", credentials)
 
 
+def at_once(count: int, work: Callable[[], None]) -> None:
+    """Have so many threads do the same work, and wait for them."""
+    threads = [threading.Thread(target=work) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 def ask_in_the_crowd(address: str, begun: Event, end: Event, directory: Path) -> None:
     """Four checks at a time, of 64 codes in the crowd, whose filter keeps nothing and whose caller leaves."""
     queries = tuple(Query(near_the_centre(10**6 + number, 1)) for number in range(64))
@@ -81,11 +91,7 @@ def ask_in_the_crowd(address: str, begun: Event, end: Event, directory: Path) ->
                     stub.Check(request, timeout=0.2)
                 begun.set()
 
-        threads = [threading.Thread(target=ask) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        at_once(4, ask)
 
 
 def ask_about_many_codes(address: str, begun: Event, end: Event, directory: Path) -> None:
@@ -100,11 +106,7 @@ def ask_about_many_codes(address: str, begun: Event, end: Event, directory: Path
                 call(request, timeout=60)
                 begun.set()
 
-        threads = [threading.Thread(target=ask) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        at_once(8, ask)
 
 
 def say_on_and_on(address: str, begun: Event, end: Event, directory: Path, entries: list[int]) -> None:

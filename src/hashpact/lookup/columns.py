@@ -30,7 +30,7 @@ KEPT: Final = 65536
 """Entries of which codes are kept, a quarter of a kilobyte each, and benign ones that are remembered."""
 
 _WORDS: Final = 4
-_COMPARED: Final = 1 << 17
+_COMPARED: Final = 1 << 15
 """Pairs of words that are compared before it takes long, for one answer: about 0.2 ms."""
 
 
@@ -236,7 +236,7 @@ class EntryCodes:
             if not wanted():
                 raise CancelledError
             known = self.of(entry, waits)
-            compared += asked.size * known.size
+            compared += len(asked.T) * known.size
             if compared > _COMPARED:
                 waits()
             return fewest_apart(asked, known)

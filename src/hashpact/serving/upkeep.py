@@ -59,9 +59,10 @@ class Stop:
     serving: bool = False
 
     def begin(self) -> None:
-        """Serve from now on. What is in memory by now stays, so Python looks through it for garbage no more.
+        """Serve from now on.
 
-        That would keep every check waiting for 20 ms, now and then.
+        What is in memory by now stays there, so Python's garbage collector is told to leave it out. To look
+        through it takes 20 ms, for which every check would wait.
         """
         gc.collect()
         gc.freeze()
