@@ -23,7 +23,7 @@ from hashpact.domain.fingerprints import PDQ
 from hashpact.domain.messages import EntryDetail, Page, PageRequest
 from hashpact.errors import CommitFailedError, CorruptError, HashpactError, OverloadedError, UnavailableError
 from hashpact.member.author import Reason
-from hashpact.service.append import Appender, Group, Unit
+from hashpact.service.append import Appender, Group, Pause, Unit
 from hashpact.wire import codec
 from hashpact.wire.server.transport import Limits
 
@@ -68,13 +68,13 @@ class Stub:
     seen: list[bytes] = field(default_factory=list)
     late: bool = False
 
-    def append_group(self, units: Sequence[Unit]) -> Group:
+    def append_group(self, units: Sequence[Unit], pause: Pause) -> Group:
         """Fail or append."""
         self.seen += [one.signed.data for unit in units for one in unit]
-        group = self.real.append_group(units) if self.late else None
+        group = self.real.append_group(units, pause) if self.late else None
         if self.errors:
             raise self.errors.pop(0)
-        return group or self.real.append_group(units)
+        return group or self.real.append_group(units, pause)
 
 
 async def served(house: Clearinghouse, **changes: Any) -> None:  # noqa: ANN401  # stand-ins of any class
@@ -165,10 +165,10 @@ async def test_an_append_is_finished_when_its_caller_has_gone(
     broken = CommitFailedError("the disk is full")
 
     class Slow:
-        def append_group(self, units: Sequence[Unit]) -> Group:
+        def append_group(self, units: Sequence[Unit], pause: Pause) -> Group:
             entered.set()
             go.wait(120)
-            real.append_group(units)
+            real.append_group(units, pause)
             raise broken
 
     await served(founded, appender=Slow())
@@ -188,9 +188,9 @@ async def test_a_slow_append_holds_up_no_check(founded: Clearinghouse, connect: 
     real = founded.intake.appender
 
     class Slow:
-        def append_group(self, units: Sequence[Unit]) -> Group:
+        def append_group(self, units: Sequence[Unit], pause: Pause) -> Group:
             go.wait(120)
-            return real.append_group(units)
+            return real.append_group(units, pause)
 
     await served(founded, appender=Slow())
     caller = connect(founded.profile("acme"))

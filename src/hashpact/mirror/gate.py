@@ -70,7 +70,7 @@ class Elsewhere:
 
     address: str
 
-    def append(self, _member_id: str, _submission: Submission, /) -> NoReturn:
+    def append(self, _member_id: str, _submission: Submission, _pause: object, /) -> NoReturn:
         """Raises ElsewhereError."""
         self._refuse("takes no statements")
 

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from hashpact.wire.server.handlers import Services
     from hashpact.wire.server.transport import Server
 
-_SWITCH: Final = 0.0002
+_SWITCH: Final = 0.0001
 """As of a server of a home."""
 _REPLAYED: Final = 2000
 _GRACE: Final = 5.0

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from hashpact.wire.server.guard import Guard
     from hashpact.wire.server.handlers import Services
 
-_SWITCH: Final = 0.0002
+_SWITCH: Final = 0.0001
 """Seconds for which a thread keeps others from running Python: a short check must not wait long for it."""
 _REPLAYED: Final = 2000
 """Leaves that are replayed before the server looks again whether it must stop."""

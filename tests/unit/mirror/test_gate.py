@@ -61,7 +61,7 @@ def test_another_channel_needs_a_certificate(world: World, ledger: MemoryLedger)
 def test_what_is_done_elsewhere_names_where() -> None:
     elsewhere = Elsewhere("hub.example:8443")
     asks: list[Callable[[], object]] = [
-        lambda: elsewhere.append("acme", Submission(b"")),
+        lambda: elsewhere.append("acme", Submission(b""), None),
         lambda: elsewhere.renew("acme", Renewal(b"", b"")),
         lambda: elsewhere.propose(b""),
         elsewhere.all,

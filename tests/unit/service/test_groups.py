@@ -29,7 +29,7 @@ from hashpact.errors import (
 )
 from hashpact.lookup.catalog import EntryCatalog
 from hashpact.member.author import Reason
-from hashpact.service.append import Appender, Group, Intake, Unit, opened
+from hashpact.service.append import Appender, Group, Intake, Pause, Unit, no_pause, opened
 from hashpact.service.follow import Follower
 from hashpact.service.sign import Cosigners
 from hashpact.storage.sqlite import SqliteLedger
@@ -104,14 +104,14 @@ class Gate(Appender):
     sizes: list[int] = field(default_factory=list)
     broken: list[Exception] = field(default_factory=list)
 
-    def append_group(self, units: Sequence[Unit]) -> Group:
+    def append_group(self, units: Sequence[Unit], pause: Pause = no_pause) -> Group:
         """Append when it may."""
         self.sizes.append(len(units))
         self.entered.release()
         assert self.go.acquire(timeout=LONG)
         for error in self.broken:
             raise error
-        return Appender.append_group(self, units)
+        return Appender.append_group(self, units, pause)
 
 
 class Calls:
@@ -161,6 +161,24 @@ def test_calls_that_wait_share_a_commit_and_a_checkpoint(world: World, ledger: S
     assert calls.follower.position == ledger.head().size
     assert len(calls.index) == 9
     assert calls.faults == []
+
+
+def test_whoever_leads_a_group_pauses_between_its_calls(world: World, ledger: SqliteLedger) -> None:
+    calls = Calls(world, ledger)
+    (first,) = calls.begin(submission(world, "a"))
+    led: list[str] = []
+    assert calls.gate.entered.acquire(timeout=LONG)
+    lead = calls.pool.submit(calls.intake.append, "acme", submission(world, "b"), lambda: led.append("lead"))
+    wait_until(lambda: len(calls.intake._waiting) == 1)
+    before = len(led)  # while it read its own
+    others = calls.begin(*(submission(world, name) for name in "cd"))
+    wait_until(lambda: len(calls.intake._waiting) == 3)
+    for _ in range(2):
+        calls.gate.go.release()
+    for one in (first, lead, *others):
+        one.result(LONG)
+    assert before == 2
+    assert len(led) == before + 3 + 1 + 3  # before each call, before the index, before each receipt
 
 
 def test_the_same_statement_twice_in_a_group_is_one_leaf(world: World, ledger: SqliteLedger) -> None:

@@ -1,4 +1,4 @@
-"""What a statement and its words lack is told in one refusal."""
+"""What a statement and its words lack is told in one refusal; a long submission is read in pieces."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from hashpact.domain.kinds.conduct.words import Words
 from hashpact.domain.messages import Submission
 from hashpact.errors import MalformedError
 from hashpact.member import papers
+from hashpact.member.author import Reason
 from hashpact.service.append.opened import opened
+
+NCII = Reason(frozenset({"ncii"}))
 
 
 @pytest.fixture
@@ -35,6 +38,19 @@ def without(made: Submission, *names: str) -> Submission:
     lines = made.statement.splitlines(keepends=True)
     kept = [line for line in lines if line.partition(b" ")[0].decode("utf-8") not in names]
     return replace(made, statement=b"".join(kept))
+
+
+def test_a_long_submission_is_read_in_pieces() -> None:
+    world, pauses = World(), 0
+
+    def pause() -> None:
+        nonlocal pauses
+        pauses += 1
+
+    shared = [fingerprint(SHA256, str(number)) for number in range(100)]
+    (long,) = opened("acme", [world.author("acme").submit(shared, NCII)], pause)
+    assert long.fingerprints == tuple(shared)
+    assert pauses == 2 * 4  # of 32 parts at most: their commitments, and then what is in them
 
 
 def refusal(submission: Submission) -> MalformedError:

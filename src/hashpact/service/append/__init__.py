@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashpact.service.append.appender import MAX_AGE, MAX_SKEW, Appender, Group
 from hashpact.service.append.intake import Coalescer, Intake
-from hashpact.service.append.opened import Opened, Unit, opened
+from hashpact.service.append.opened import Opened, Pause, Unit, no_pause, opened
 
 __all__ = [
     "MAX_AGE",
@@ -14,6 +14,8 @@ __all__ = [
     "Group",
     "Intake",
     "Opened",
+    "Pause",
     "Unit",
+    "no_pause",
     "opened",
 ]

@@ -24,7 +24,7 @@ from hashpact.errors import (
     UnavailableError,
 )
 from hashpact.log import tree
-from hashpact.service.append.opened import Opened, Unit, opened
+from hashpact.service.append.opened import Opened, Pause, Unit, no_pause, opened
 
 MAX_SKEW: Final = 600
 """Seconds by which a statement's time may differ from the server's clock."""
@@ -70,7 +70,7 @@ class Appender:
             raise outcome
         return outcome
 
-    def append_group(self, units: Sequence[Unit]) -> Group:
+    def append_group(self, units: Sequence[Unit], pause: Pause = no_pause) -> Group:
         """Append the units in one transaction, in their order; one that is refused leaves nothing behind.
 
         Raises what ends the transaction for all of them: UnavailableError if it cannot begin,
@@ -80,6 +80,7 @@ class Appender:
         with self.ledger.begin() as transaction:
             staging = _Staging(self, transaction, self.ledger.head())
             for unit in units:
+                pause()
                 before, known = staging.head, len(group.added)
                 try:
                     with transaction.savepoint():

@@ -19,7 +19,7 @@ from hashpact.errors import (
 )
 from hashpact.log.lines import MAX_INTEGER
 from hashpact.service.append.appender import Appender
-from hashpact.service.append.opened import Unit, opened
+from hashpact.service.append.opened import Pause, Unit, no_pause, opened
 from hashpact.service.follow import Follower
 from hashpact.service.sign import SigningGuard
 
@@ -88,42 +88,46 @@ class Intake:
         """Make the coalescer of signatures."""
         self._signing = Coalescer(self.guard.sign)
 
-    def append(self, caller: str, submission: Submission) -> Receipt:
+    def append(self, caller: str, submission: Submission, pause: Pause = no_pause) -> Receipt:
         """The receipt of a statement by the member ``caller``: it is durable and signed, and checks find it.
 
         The same bytes again give the same receipt. Raises as `Appender.append` before anything has changed;
         then as `SigningGuard.sign`, when the leaf is in the log and the same bytes later give its receipt.
+        ``pause`` is called between two pieces of the work, for others' calls too if this one leads a group.
         """
-        (receipt,) = self.append_all(caller, [submission])
+        (receipt,) = self.append_all(caller, [submission], pause)
         return receipt
 
-    def append_all(self, caller: str, submissions: Sequence[Submission]) -> list[Receipt]:
+    def append_all(
+        self, caller: str, submissions: Sequence[Submission], pause: Pause = no_pause
+    ) -> list[Receipt]:
         """The receipts of several statements, as of one: all of them are appended, or none."""
         try:
             self.guard.check_sound()
-            call = _Call(opened(caller, submissions))
+            call = _Call(opened(caller, submissions, pause))
             with self._joining:
                 leads = not self._waiting
                 self._waiting.append(call)
             if leads:
-                self._lead()
+                self._lead(pause)
             return call.receipts.result()
         except Exception as error:
             if is_fault(error):
                 self.on_fault(error)
             raise
 
-    def _lead(self) -> None:
+    def _lead(self, pause: Pause) -> None:
         """Answer, in this thread, every call that has come when the group before is through."""
         calls: list[_Call] = []
         try:
             with self._writing:
                 calls = self._gathered()
-                left = self._write(calls)
+                left = self._write(calls, pause)
             if left:
                 # Meanwhile the next group is committed; a signature may take long, if there are witnesses.
                 self._signing.join()
             for call in left:
+                pause()
                 self._answer(call)
         except BaseException as error:  # noqa: BLE001 - any exception must reach the calls of the group
             for call in calls or self._gathered():
@@ -136,10 +140,10 @@ class Intake:
             calls, self._waiting = self._waiting, []
         return calls
 
-    def _write(self, calls: Sequence[_Call]) -> list[_Call]:
+    def _write(self, calls: Sequence[_Call], pause: Pause) -> list[_Call]:
         """Append what the calls bring; returns those that wait for a signature, the others are answered."""
         self.guard.check_sound()
-        group = self.appender.append_group([call.unit for call in calls])
+        group = self.appender.append_group([call.unit for call in calls], pause)
         taken = []
         for call, outcome in zip(calls, group.outcomes, strict=True):
             if isinstance(outcome, Exception):
@@ -147,6 +151,7 @@ class Intake:
             else:
                 call.leaves = outcome
                 taken.append(call)
+        pause()
         self.follower.take([(leaf, one.signed.statement.body, one.fingerprints) for leaf, one in group.added])
         left, first = [], min((leaf.index for leaf, _ in group.added), default=MAX_INTEGER)
         for call in taken:

@@ -167,11 +167,11 @@ class LogHandler(log_pb2_grpc.LogServiceServicer):
 
         An append that has begun is finished even if the caller disconnects.
         """
-        caller, intake = CALLER.get().id, self._services.intake
+        caller, pool = CALLER.get().id, self._pools.appends
         self._services.quotas.take(caller, statements.kind_of(request.statement))
         submission = codec.submission_from_wire(request)
-        with self._pools.appends.turn(caller, context.is_active):
-            receipt = intake.append(caller, submission)
+        with pool.turn(caller, context.is_active):
+            receipt = self._services.intake.append(caller, submission, pool.give_way)
         return evidence.receipt_to_wire(receipt)
 
     def GetEntry(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from hashpact.domain.messages import Appended, Submission
@@ -13,8 +13,8 @@ from hashpact.domain.state import Receipt
 class Appends(Protocol):
     """Takes a member's statements: `Intake` at the clearinghouse; a mirror says where that is."""
 
-    def append(self, member_id: str, submission: Submission, /) -> Receipt:
-        """The receipt of a statement."""
+    def append(self, member_id: str, submission: Submission, pause: Callable[[], object], /) -> Receipt:
+        """The receipt of a statement; ``pause`` is called between two pieces of the work."""
         ...
 
 

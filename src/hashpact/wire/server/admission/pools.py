@@ -90,7 +90,8 @@ class Pool:
         self._turns = turns
         self._hindrance = hindrance
         self._crashed = crashed
-        self._give_way = give_way
+        self.give_way = give_way
+        """To be called between two pieces of work, so that short checks go first."""
         self._lock = threading.Lock()
         self._running = 0
         self._started: set[threading.Thread] = set()
@@ -214,7 +215,7 @@ class Pool:
                         self._turns.leave(member, turn)
                         raise CancelledError
         try:
-            self._give_way()
+            self.give_way()
             yield
         finally:
             self._turns.give_back(member)
@@ -226,7 +227,7 @@ class Pool:
         """
 
         def asked() -> bool:
-            self._give_way()
+            self.give_way()
             return wanted()
 
         return asked
@@ -273,7 +274,7 @@ class Pool:
         me, job = threading.get_ident(), box.get()
         while job is not None:
             member = self._members[me] = job.member
-            self._give_way()
+            self.give_way()
             try:
                 job.work()
             except Exception as error:  # noqa: BLE001  # it would end the thread, and others count on it
