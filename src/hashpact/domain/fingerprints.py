@@ -225,7 +225,8 @@ class Fingerprint:
         object.__setattr__(self, "type", kind)
         object.__setattr__(self, "value", data)
         object.__setattr__(self, "quality", quality)
-        _check_size(kind, len(data), kind.count)
+        if len(data) != kind.size or kind.count[0] != 1:  # of one unit, nearly all are
+            _check_size(kind, len(data), kind.count)
         if quality is not None:
             self._check_quality(quality)
         if kind.measure is Measure.CONTAINMENT:

@@ -194,7 +194,7 @@ def nearness(near: Place, found: Sequence[tuple[FingerprintType, Hits]]) -> tupl
 
 def codes(fingerprints: Iterable[Fingerprint]) -> Codes:
     """The pdq/1 among fingerprints."""
-    values = b"".join(one.value for one in fingerprints if one.type == PDQ)
+    values = b"".join(one.value for one in fingerprints if one.type.name == PDQ.name)
     return np.ascontiguousarray(np.frombuffer(values, np.uint64).reshape(-1, _WORDS).T)
 
 
@@ -227,10 +227,13 @@ class EntryCodes:
         self, upload: Sequence[Fingerprint], wanted: Callable[[], bool], waits: Callable[[], None]
     ) -> Callable[[int], int | None]:
         """As `hashpact.domain.matching.catalog.Catalog.apart`."""
-        asked, compared = codes(upload), 0
+        asked: Codes | None = None
+        compared = 0
 
         def bits(entry: int) -> int | None:
-            nonlocal compared
+            nonlocal asked, compared
+            if asked is None:  # most answers ask of no entry
+                asked = codes(upload)
             if not asked.size:
                 return None
             if not wanted():

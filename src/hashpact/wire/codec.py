@@ -127,7 +127,7 @@ def _query_from_wire(query: check_pb2.Query) -> Query:
     except InvalidInputError:
         with within("fingerprint"):
             raise
-    seen = seen_as(query.view or PictureView.WHOLE, query.texture or Texture.ORDINARY)
+    seen = seen_as(query.view, query.texture)
     return Query(fingerprint, threshold_from_wire(fingerprint.type, query), *seen)
 
 

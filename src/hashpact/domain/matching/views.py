@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Collection
+from functools import cache
 from typing import Final
 
 from hashpact.errors import InvalidInputError
@@ -37,12 +38,16 @@ class Texture(enum.StrEnum):
     TEXT_LIKE = "text-like"
 
 
+@cache  # every check asks, of the few names that there are
 def seen_as(view: str, texture: str) -> tuple[PictureView, Texture]:
-    """The view and the texture of these names. Raises InvalidInputError, listing the known ones."""
+    """The view and the texture of these names; without a name, the whole content and an ordinary picture.
+
+    Raises InvalidInputError for others, listing the known ones.
+    """
     try:
-        return PictureView(view), Texture(texture)
+        return PictureView(view or PictureView.WHOLE), Texture(texture or Texture.ORDINARY)
     except ValueError:
-        wrong, known = ("texture", Texture) if view in set(PictureView) else ("view", PictureView)
+        wrong, known = ("texture", Texture) if view in {"", *PictureView} else ("view", PictureView)
         msg = f"a {wrong} is one of {', '.join(known)}"
         raise InvalidInputError(msg, field=wrong) from None
 

@@ -150,7 +150,7 @@ class Loop:
                 ticked = now
                 for tick in self.ticks:
                     self._safely(tick)
-            waits = self._first is not None or queue
+            waits = self._first is not None or bool(queue)
             if not (waits and events):
                 since = now
             if waits and (events >= EVENTS or not 0 <= now - since < LOOKING):
