@@ -13,7 +13,7 @@ import functools
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Generic, NoReturn, TypeAlias, TypeVar
 
 from hashpact.errors import MalformedError
@@ -145,14 +145,11 @@ class Decimal(Spelling[int]):
         return value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, so that a pattern is compiled when it is first used, and kept
 class Field(Generic[Value]):
     """A line that occurs from ``low`` to ``high`` times in a row.
 
     Repeated values must differ; with ``ascending`` they must also be sorted, so that a set has one spelling.
-    ``run`` matches the lines of this name that come next, up to one past the bound, which is enough to
-    refuse. ``spelt`` matches all of them if each is well spelt; its one group is the value of a field that
-    occurs at most once, and the whole run of one that may occur more often.
     """
 
     name: str
@@ -160,18 +157,26 @@ class Field(Generic[Value]):
     low: int = 1
     high: int = 1
     ascending: bool = False
-    run: re.Pattern[bytes] = field(init=False, repr=False, compare=False)
-    spelt: re.Pattern[bytes] = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        """Compile both patterns once."""
-        run = f"(?:{self.name} [^\n]*\n){{0,{self.high + 1}}}"
+    @functools.cached_property
+    def run(self) -> re.Pattern[bytes]:
+        """Matches the lines of this name that come next, up to one past the bound: enough to refuse them."""
+        return re.compile(f"(?:{self.name} [^\n]*\n){{0,{self.high + 1}}}".encode("ascii"))
+
+    @functools.cached_property
+    def spelt(self) -> re.Pattern[bytes]:
+        """Matches all of its lines, if each is well spelt, by `pattern`."""
+        return re.compile(self.pattern.encode("ascii"), re.MULTILINE)
+
+    @property
+    def pattern(self) -> str:
+        """The pattern of all of its lines, if each is well spelt.
+
+        Its one group is the value of a field that occurs at most once, and the whole run of others.
+        """
         if self.high > 1:
-            spelt = f"((?:{self.name} (?:{self.spelling.pattern})\n)*)"
-        else:
-            spelt = f"(?:{self.name} ({self.spelling.pattern})\n){'' if self.low else '?'}"
-        object.__setattr__(self, "run", re.compile(run.encode("ascii")))
-        object.__setattr__(self, "spelt", re.compile(spelt.encode("ascii"), re.MULTILINE))
+            return f"((?:{self.name} (?:{self.spelling.pattern})\n)*)"
+        return f"(?:{self.name} ({self.spelling.pattern})\n){'' if self.low else '?'}"
 
     def write(self, values: tuple[Value, ...]) -> str:
         """The lines of these values. Raises MalformedError if they break the field's bounds."""
@@ -290,8 +295,12 @@ class Form:
         self._lacking = lacking
         self.fields = fields
         self._values = [field.values for field in fields]
-        patterns = [re.escape(f"{first_line}\n".encode()), *(field.spelt.pattern for field in fields)]
-        self._spelt = re.compile(b"".join(patterns), re.MULTILINE)
+
+    @functools.cached_property
+    def _spelt(self) -> re.Pattern[bytes]:
+        """The lines of all fields, after the first line."""
+        patterns = [re.escape(f"{self._first_line}\n"), *(field.pattern for field in self.fields)]
+        return re.compile("".join(patterns).encode("ascii"), re.MULTILINE)
 
     def read(self, data: bytes) -> list[tuple[Any, ...]]:
         """The values of each field. Raises MalformedError, naming the field, or all lines that it lacks."""
