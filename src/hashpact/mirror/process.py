@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import resource
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import uvloop
 
+import hashpact.wire.server  # noqa: F401 - before gRPC: it says who reads the connections
 from hashpact.clock import unix_time
 from hashpact.durable import claimed
 from hashpact.errors import CommitFailedError, ConfigError, HashpactError, UnavailableError
@@ -50,6 +49,7 @@ from hashpact.service.prove import Prover
 from hashpact.service.read import PrivateParts, Reader
 from hashpact.serving.adopting import open_index
 from hashpact.serving.indexing import IndexKeeping, follow
+from hashpact.serving.preparing import prepare
 from hashpact.serving.upkeep import Stop
 from hashpact.settings import UNIX, join_address, socket_path, split_address
 
@@ -59,8 +59,6 @@ if TYPE_CHECKING:
     from hashpact.wire.server.handlers import Services
     from hashpact.wire.server.transport import Server
 
-_SWITCH: Final = 0.0001
-"""As of a server of a home."""
 _REPLAYED: Final = 2000
 _GRACE: Final = 5.0
 _LOOK: Final = 0.05
@@ -99,9 +97,7 @@ def serve_mirror(
     copied.
     """
     home.profile()  # what is wrong with it is said at once
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    sys.setswitchinterval(_SWITCH)
+    prepare()
     with claimed(home.paths.answering) as mine:
         if not mine:
             msg = f"another process serves {home.paths.home}; stop that one first"

@@ -8,9 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import resource
 import signal
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -48,6 +46,7 @@ from hashpact.service.sign import SigningGuard
 from hashpact.serving.duty import ALONE, Duty
 from hashpact.serving.indexing import IndexKeeping
 from hashpact.serving.outward import open_log, quorum_of
+from hashpact.serving.preparing import prepare
 from hashpact.serving.upkeep import Keeping, SigningTask, Stop, Upkeep
 from hashpact.settings import EVERYWHERE, join_address, split_address
 
@@ -57,8 +56,6 @@ if TYPE_CHECKING:
     from hashpact.wire.server.guard import Guard
     from hashpact.wire.server.handlers import Services
 
-_SWITCH: Final = 0.0001
-"""Seconds for which a thread keeps others from running Python: a short check must not wait long for it."""
 _REPLAYED: Final = 2000
 """Leaves that are replayed before the server looks again whether it must stop."""
 _REPORT: Final = 5.0
@@ -115,17 +112,10 @@ def run(  # noqa: PLR0913 - what a process is started with
 
     With ``verify`` no saved index is believed. Raises as `serve` does.
     """
-    _raise_file_limit()
     if not home.full:
         home.lease().claim()
-    sys.setswitchinterval(_SWITCH)
+    prepare()
     uvloop.run(_run(home, listen, ready, duty, verify=verify, leash=leash))
-
-
-def _raise_file_limit() -> None:
-    """Let the process open as many files as it may: each connection is one, and a shell's limit is 1024."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _check_state(home: Home) -> None:
