@@ -302,10 +302,10 @@ class Checker:
         """What each query of these numbers finds, in their order; those alike are looked for together."""
         queries = check.queries
         if len(numbers) <= _ALONE:
+            if not wanted():
+                raise CancelledError
             few = []
             for number in numbers:
-                if not wanted():
-                    raise CancelledError
                 query, fingerprint = queries[number], queries[number].fingerprint
                 few.append((fingerprint.type, self.index.search(fingerprint, _threshold(query), limit)))
             return few
