@@ -25,7 +25,7 @@ class RunningMirror(Running):
     """
 
     def __init__(
-        self, address: str, home: Path, profile: Path, *options: str, measured: bool = False, **environ: str
+        self, address: str, home: Path, profile: Path, *options: str, measured: bool = False
     ) -> None:
         self.home = home
         self.profile_directory = profile
@@ -34,7 +34,7 @@ class RunningMirror(Running):
             self.process = started(
                 ["mirror", address, str(home), "--profile", str(profile), "--json", *options],
                 log,
-                {**os.environ, **({} if measured else UNMEASURED), **environ},
+                {**os.environ, **({} if measured else UNMEASURED)},
             )
         try:
             said = json.loads(ready_line(self.process, self.log_path))

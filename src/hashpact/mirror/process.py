@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import uvloop
 
-import hashpact.wire.server  # noqa: F401 - before gRPC: it says who reads the connections
 from hashpact.clock import unix_time
 from hashpact.durable import claimed
 from hashpact.errors import CommitFailedError, ConfigError, HashpactError, UnavailableError
