@@ -18,6 +18,7 @@ from clearinghouse import Clearinghouse
 from copying import IMPATIENT, Copying, share, verdict
 from histories import NORTH, another, cosigned, governed, history, submissions, tell
 from leaves import leaf_after
+from waits import until
 
 from hashpact.domain.kinds import MemberRoles
 from hashpact.domain.messages import Followed
@@ -129,7 +130,9 @@ async def alarmed(copy: Copying, kind: str) -> Alarm:
     """Wait for an alarm, which the status tells as well; it is counted."""
     alarm = await asyncio.to_thread(copy.alarm, kind)
     assert copy.replicator.alarms[kind] >= 1
-    assert (copy.replicator.status.trouble or "").startswith(f"{kind}: ")
+    # Meanwhile the source may have been away, to come back with another history.
+    told = f"{kind}: "
+    await until(lambda: (copy.replicator.status.trouble or "").startswith(told))
     return alarm
 
 
