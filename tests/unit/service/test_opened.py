@@ -1,4 +1,4 @@
-"""What a statement and its words lack is told in one refusal; a long submission is read in pieces."""
+"""A refusal names all that a statement and its words lack. A long submission is read in pieces."""
 
 from __future__ import annotations
 
